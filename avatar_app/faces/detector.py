@@ -6,8 +6,9 @@ ONNX Runtime on the CPU, whatever device the motion model uses.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -60,6 +61,17 @@ FEW = 8
 """Largest number of candidates examined in one pass over a picture."""
 
 
+class Located(NamedTuple):
+    """A face whose expression was not read yet.
+
+    Attributes:
+        seen: the crop and its landmarks, as batches of 1, in which it can be read; None: nowhere.
+    """
+
+    face: Face
+    seen: tuple[Image, Array] | None = None
+
+
 class FaceDetector:
     """The face networks. Thread-safe.
 
@@ -102,16 +114,22 @@ class FaceDetector:
 
         The scores tell whether faces are there.
         """
-        return [self._read(image, region) for region in regions]
-
-    def _read(self, image: Image, region: Region) -> Face:
         # Together they would take no less time, and the networks keep the memory that the most have needed.
+        return [self.expressed(self.located(image, region)) for region in regions]
+
+    def located(self, image: Image, region: Region) -> Located:
+        """Run the landmark network alone on an upright region of a picture."""
         crop = cut(image, region, SIDE)[None]
         points, scores = self._landmarks.run(["points", "presence"], {"crop": crop})
-        code = None
-        if self._expression is not None:
-            ((code,),) = self._expression.run(["code"], {"crop": crop, "points": points})
-        return Face(to_picture(points[0], region), float(scores[0]), code)
+        return Located(Face(to_picture(points[0], region), float(scores[0])), (crop, points))
+
+    def expressed(self, located: Located) -> Face:
+        """Read the expression of a face, in the same region."""
+        if self._expression is None or located.seen is None:
+            return located.face
+        crop, points = located.seen
+        ((code,),) = self._expression.run(["code"], {"crop": crop, "points": points})
+        return replace(located.face, expression=code)
 
     def find(self, image: Image, levels: int = 3) -> list[Face]:
         """Return all faces of a picture (H, W, 3), largest first.
@@ -151,14 +169,12 @@ class FaceDetector:
 
         Candidates that turn out not to be faces are dropped.
         """
-        faces = [face for face in self.read(image, regions) if face.score > MAYBE]
-        for _ in range(2):
-            faces = [
-                face
-                for face in self.read(image, [region_of(face.points) for face in faces])
-                if face.score > MAYBE
-            ]
-        return [face for face in faces if face.score > PRESENT]
+        found: list[Located] = []
+        for _ in range(3):
+            found = [self.located(image, region) for region in regions]
+            found = [located for located in found if located.face.score > MAYBE]
+            regions = [region_of(located.face.points) for located in found]
+        return [self.expressed(located) for located in found if located.face.score > PRESENT]
 
     def _candidates(self, image: Image, tiles: list[tuple[int, int, int, int]]) -> list[Region]:
         """Return the finder's best candidates over all tiles, as regions of the picture."""
@@ -224,13 +240,15 @@ class FaceTracker:
         return followed and followed[0]
 
     def _follow(self, image: Image, region: Region) -> tuple[Face, Region] | None:
-        face = self._detector.read(image, [region])[0]
-        moved = seen = region_of(face.points)
-        if face.score > LOST and _apart(region, moved) > 0.12:
-            face = self._detector.read(image, [moved])[0]
-            seen = region_of(face.points)
+        located = self._detector.located(image, region)
+        moved = seen = region_of(located.face.points)
+        if located.face.score > LOST and _apart(region, moved) > 0.12:
+            located = self._detector.located(image, moved)
+            seen = region_of(located.face.points)
         inside = 0 <= moved.x < image.shape[1] and 0 <= moved.y < image.shape[0]
-        return (face, seen) if face.score > LOST and inside and moved.side > 16 else None
+        if located.face.score <= LOST or not inside or moved.side <= 16:
+            return None
+        return self._detector.expressed(located), seen
 
 
 def _tiles(width: int, height: int, level: int) -> list[tuple[int, int, int, int]]:

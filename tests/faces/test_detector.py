@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -261,6 +262,33 @@ def test_clip_is_followed(detector: FaceDetector, name: str) -> None:
     assert all(faces)
     small = np.asarray(cv2.resize(frames[0], None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.uint8)
     assert detector.find(small)
+
+
+class Counted:
+    """A network that always returns the same, and counts its calls."""
+
+    def __init__(self, *outputs: Array) -> None:
+        self.outputs, self.calls = outputs, 0
+
+    def run(self, names: Sequence[str], feeds: dict[str, Array]) -> tuple[Array, ...]:
+        self.calls += 1
+        return self.outputs
+
+
+@pytest.mark.parametrize(("shift", "looks"), [(0.0, 1), (0.4, 2)])
+def test_a_face_that_moved_far_is_located_again_but_its_expression_read_once(
+    shift: float, looks: int
+) -> None:
+    head = head_at(200, 200, 100)
+    seen = to_region(head, region_of(head)) + np.array([shift, 0, 0], np.float32)
+    landmarks = Counted(seen[None], np.ones(1, np.float32))
+    expression = Counted(np.full((1, 24), 0.5, np.float32))
+    tracker = FaceTracker(FaceDetector(None, landmarks, expression))
+    tracker.begin(Face(head, 1.0))
+    face = tracker.follow(np.zeros((400, 400, 3), np.uint8))
+    assert face is not None
+    assert face.expression is not None
+    assert (landmarks.calls, expression.calls) == (looks, 1)
 
 
 @needs_bundle

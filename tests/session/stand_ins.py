@@ -5,12 +5,10 @@ For tests of the path between them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from avatar_app.faces.crop import Region
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.detector import FaceDetector, Located
 from avatar_app.types import Avatar, Crop, Face, Image, KeyPoints
 from tests.support.heads import make_head
 
@@ -41,10 +39,8 @@ class DiscDetector(FaceDetector):
         points = make_head() * radius * 2 + [columns.mean(), rows.mean(), 0]
         return [Face(points.astype(np.float32), 1.0)]
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        return [
-            face for _ in regions for face in self.find(image) or [Face(np.zeros((88, 3), np.float32), 0.0)]
-        ]
+    def located(self, image: Image, region: Region) -> Located:
+        return Located((self.find(image) or [Face(np.zeros((88, 3), np.float32), 0.0)])[0])
 
 
 class DrawingEngine:

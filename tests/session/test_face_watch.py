@@ -14,7 +14,7 @@ from avatar_app.cameras.rotation import turned
 from avatar_app.errors import CameraError
 from avatar_app.faces.choice import STILL, FaceChoice
 from avatar_app.faces.crop import Region
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.detector import FaceDetector, Located
 from avatar_app.motion.calibration import NeutralStore
 from avatar_app.session.camera_stage import CameraStage
 from avatar_app.session.controls import ROTATIONS, Controls
@@ -74,8 +74,8 @@ class LyingDetector(FaceDetector):
         ]
         return DiscDetector().find(draw_face()) if int(np.argmax(quarters)) == 0 else []
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        return [Face(np.zeros((88, 3), np.float32), 0.0) for _ in regions]
+    def located(self, image: Image, region: Region) -> Located:
+        return Located(Face(np.zeros((88, 3), np.float32), 0.0))
 
 
 def corner_lit() -> Image:

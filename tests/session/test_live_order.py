@@ -6,7 +6,6 @@ Every picture is based on a newer frame than the previous one, and none is the c
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ import pytest
 
 from avatar_app.cameras.opening import open_source
 from avatar_app.faces.crop import Region
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.detector import FaceDetector, Located
 from avatar_app.outputs.i420 import Outgoing
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
@@ -36,8 +35,8 @@ class WholeDetector(FaceDetector):
         height, width = image.shape[:2]
         return [Face((make_head() * width * 0.5 + [width / 2, height / 2, 0]).astype(np.float32), 1.0)]
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        return [self.find(image)[0] for _ in regions]
+    def located(self, image: Image, region: Region) -> Located:
+        return Located(self.find(image)[0])
 
 
 class RepeatingEngine:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from avatar_app.faces.crop import Region
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.detector import FaceDetector, Located
 from avatar_app.landmarks import face_height
 from avatar_app.types import Array, Face, Image
 from tests.support.heads import make_head
@@ -61,13 +61,10 @@ class Scene(FaceDetector):
         self.looks += 1
         return self.faces()
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        out = []
-        for region in regions:
-            near = [
-                face
-                for face in self.faces()
-                if np.hypot(*(face.points[:, :2].mean(0) - (region.x, region.y))) < region.side / 2
-            ]
-            out.append(near[0] if near else Face(np.zeros((88, 3), np.float32), 0.0))
-        return out
+    def located(self, image: Image, region: Region) -> Located:
+        near = [
+            face
+            for face in self.faces()
+            if np.hypot(*(face.points[:, :2].mean(0) - (region.x, region.y))) < region.side / 2
+        ]
+        return Located(near[0] if near else Face(np.zeros((88, 3), np.float32), 0.0))

@@ -5,12 +5,10 @@ Real networks are a hundred times too slow in the machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from avatar_app.faces.crop import Region
-from avatar_app.faces.detector import FaceDetector
+from avatar_app.faces.detector import FaceDetector, Located
 from avatar_app.types import Avatar, Face, Image, KeyPoints
 from tests.session.stand_ins import DrawingEngine
 from tests.support.heads import make_head
@@ -39,8 +37,8 @@ class SteadyDetector(FaceDetector):
         ]
         return [Face(points.astype(np.float32), 1.0)]
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
-        return [face for _ in regions for face in self.find(image)]
+    def located(self, image: Image, region: Region) -> Located:
+        return Located(self.find(image)[0])
 
 
 class NumberingEngine(DrawingEngine):
