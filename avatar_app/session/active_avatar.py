@@ -120,7 +120,8 @@ class ActiveAvatar:
             self._failed.clear()
             self._fallback.forget()
             self._engines.improve(self.engine)
-        wanted = controls.model, self._fallback.device(controls.device)
+        opening = self._engines.loading
+        wanted = controls.model, self._fallback.device(controls.device, opening[1] if opening else "")
         changed = self._adapt_engine(wanted)
         self._improve(wanted)
         choice = PhotoChoice(controls.avatar_box, controls.avatar_turn, controls.avatar_face)

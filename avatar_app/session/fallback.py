@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from avatar_app.errors import DeviceError
@@ -10,8 +11,13 @@ from avatar_app.session.controls import Notice
 from avatar_app.session.stage import Notices
 from avatar_app.text import Text
 
-RETURN = 15.0
-"""Seconds until another computer that failed is tried again."""
+AGAIN = 3.0, 30.0
+"""Seconds until another computer that failed is tried again, and the maximum. They double with each failure
+soon after it was back.
+"""
+
+STEADY = 60.0
+"""Seconds that it must last for the pauses to start over."""
 
 ACTIONS = ("retry", "choose-model", "doctor")
 SLOWER = Text("The processor is used, which is slower.")
@@ -26,23 +32,30 @@ class Fallback:
         self._notices = notices
         self._fault: Notice | None = None
         self._declined: Notice | None = None
-        self._again_at = 0.0
+        self._pause, self._again_at = AGAIN[0], 0.0
+        self._back_at: float | None = None
 
     def fail(self, error: DeviceError, device: str) -> bool:
         """Note that the wanted device failed; return whether the processor takes over."""
         if not has_fallback(device):
             return False
-        self._again_at = time.monotonic() + RETURN
+        lasted = math.inf if self._back_at is None else time.monotonic() - self._back_at
+        self._pause = AGAIN[0] if lasted > STEADY else min(2 * self._pause, AGAIN[1])
+        self.wait()
         hint = MEANWHILE if is_remote(device) else SLOWER
         self._fault = Notice("engine", "warning", error.message, hint, ACTIONS)
         self._notices.put(self._fault)
         return True
 
-    def device(self, wanted: str) -> str:
-        """Return the device to open now."""
+    def device(self, wanted: str, opening: str = "") -> str:
+        """Return the device to open now.
+
+        Args:
+            opening: the device that is being opened; a slow processor is waited for.
+        """
         if self._fault is not None and not has_fallback(wanted):
             self.forget()
-        if self._fault is None or self.tries_again(wanted):
+        if self._fault is None or (self.tries_again(wanted) and opening != "cpu"):
             return wanted
         return "cpu"
 
@@ -56,6 +69,7 @@ class Fallback:
             self._notices.put(self._fault)
         else:
             self._fault = None
+            self._back_at = time.monotonic()
             self._notices.clear("engine")
 
     def decline(self, error: DeviceError) -> None:
@@ -65,13 +79,13 @@ class Fallback:
 
     def wait(self) -> None:
         """Postpone the next try, since opening failed again."""
-        self._again_at = time.monotonic() + RETURN
+        self._again_at = time.monotonic() + self._pause
 
     def forget(self) -> None:
         """Try the wanted device again."""
         for notice in (self._fault, self._declined):
             self._notices.withdraw(notice)
-        self._fault = None
+        self._fault = self._back_at = None
 
 
 def has_fallback(device: str) -> bool:

@@ -83,7 +83,7 @@ def sees(bench: Bench, colour: tuple[int, int, int]) -> bool:
 def test_the_call_goes_on_without_the_other_computer_and_returns_to_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fallback, "RETURN", 0.3)
+    monkeypatch.setattr(fallback, "AGAIN", (0.3, 0.3))
     bench, port = Bench(), free_port()
     with serving(Coloured(FAR), port=port) as pairing:
         call = calling(bench, tmp_path, pairing)
