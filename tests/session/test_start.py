@@ -5,15 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
 from pathlib import Path
 
 from avatar_app.engines import Engine
 from avatar_app.faces.crop import Region
+from avatar_app.faces.detector import Located
 from avatar_app.paths import shipped_avatars
 from avatar_app.session.controls import Controls
 from avatar_app.session.session import Session
-from avatar_app.types import Face, Image
+from avatar_app.types import Image
 from tests.session.live import Bench, KeepingSink, MarkedCamera, shows, wait_for, write_photo
 from tests.session.stand_ins import DiscDetector
 
@@ -44,9 +44,9 @@ class CountingDetector(DiscDetector):
         super().__init__()
         CountingDetector.opened += 1
 
-    def read(self, image: Image, regions: Sequence[Region]) -> list[Face]:
+    def located(self, image: Image, region: Region) -> Located:
         CountingDetector.looks += 1
-        return super().read(image, regions)
+        return super().located(image, region)
 
 
 def test_one_detector_looks_at_few_frames_while_the_avatar_loads(tmp_path: Path) -> None:
