@@ -8,6 +8,7 @@ position, and can multiply it on the way. If the offset is not a number the resu
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,7 @@ def known_values(model: ModelProto) -> dict[str, ValueInfoProto]:
 def deform_warps(model: ModelProto) -> list[NodeProto]:
     """Rewrite every bilinear GridSample of one picture as a deformable convolution.
 
-    Returns the model's nodes; adds constants to the model. The positions must be at least as many as the
-    picture's pixels along each axis.
+    Returns the model's nodes; adds constants to the model.
     """
     shapes = known_shapes(model)
     readers: dict[str, list[NodeProto]] = {}
@@ -69,7 +69,7 @@ def deform_warps(model: ModelProto) -> list[NodeProto]:
             (shapes.get(name, []) for name in node.input[:2]) if node.op_type == "GridSample" else ([], [])
         )
         known = len(picture) == len(flow) == 4 and all(picture + flow)
-        if not known or picture[0] != 1 or picture[2] > flow[1] or picture[3] > flow[2]:
+        if not known or picture[0] != 1:
             nodes.append(node)
             continue
         factor = _dimmer(node, readers, shapes)
@@ -129,6 +129,12 @@ class _Warp:
         options = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
         _, channels, height, width = picture
         rows, columns = flow[1:3]
+        # The convolution makes one result for each step, which must be as many as the positions.
+        steps = [-(-side // count) for side, count in ((height, rows), (width, columns))]
+        lacking = [
+            max(0, (count - 1) * step + 1 - side)
+            for count, step, side in ((rows, steps[0], height), (columns, steps[1], width))
+        ]
         turned = self._add("Transpose", node.input[1], perm=[0, 3, 1, 2])
         # Offsets are y first, positions x first.
         position = self._add("Gather", turned, self._constant([1, 0], np.int64), axis=1)
@@ -143,24 +149,33 @@ class _Warp:
         else:
             position = self._add("Clip", position, self._constant(-BEYOND), self._constant(BEYOND))
         offset = self._add(
-            "Sub", self._add("Mul", position, self._constant(scale)), self._places(rows, columns, middle)
+            "Sub", self._add("Mul", position, self._constant(scale)), self._places(flow[1:3], steps, middle)
         )
         inputs = [node.input[0], self._constant(np.ones((channels, 1, 1, 1))), offset]
         if factor is not None:
             inputs += [self._constant(np.zeros(channels)), factor]
-        pads = [0, 0, rows - height, columns - width]
         self.nodes.append(
             helper.make_node(
-                "DeformConv", inputs, [self._name], kernel_shape=[1, 1], group=channels, pads=pads
+                "DeformConv",
+                inputs,
+                [self._name],
+                kernel_shape=[1, 1],
+                group=channels,
+                pads=[0, 0, *lacking],
+                strides=steps,
             )
         )
 
-    def _places(self, rows: int, columns: int, middle: Any) -> str:
-        """Return each pixel's own position minus the picture's middle.
+    def _places(self, size: Sequence[int], steps: Sequence[int], middle: Any) -> str:
+        """Return each step's own position minus the picture's middle.
 
         (1, 2, rows, columns), which is expanded when the file is opened.
         """
-        down, across = np.arange(rows) - middle[0, 0], np.arange(columns) - middle[0, 1]
+        rows, columns = size
+        down, across = (
+            np.arange(count) * step - middle[0, axis]
+            for axis, (count, step) in enumerate(zip(size, steps, strict=True))
+        )
         shape = self._constant([1, 1, rows, columns], np.int64)
         parts = [
             self._constant(down.reshape(1, 1, rows, 1)),

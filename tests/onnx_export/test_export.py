@@ -139,13 +139,17 @@ def test_a_flow_that_is_no_number_does_not_crash(tmp_path: Path) -> None:
         ].shape == (1, 16, 5, 5)
 
 
-def test_patches_smaller_than_their_picture_are_left_alone(tmp_path: Path) -> None:
-    inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": torch.rand(1, 5, SIDE, 2)}
-    model = export(Warp("zeros", True), inputs, tmp_path / "warp.onnx")
-    assert "GridSample" in {node.op_type for node in model.graph.node}
-    np.testing.assert_allclose(
-        compute(tmp_path / "warp.onnx", inputs)[0], Warp("zeros", True)(*inputs.values()).numpy(), atol=1e-5
-    )
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+@pytest.mark.parametrize("size", [(5, SIDE), (3, 7), (SIDE - 1, 2), (1, SIDE + 9)])
+def test_patches_may_be_smaller_than_their_picture(
+    padding: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    inputs = {"picture": torch.rand(1, 3, SIDE, SIDE), "flow": torch.rand(1, *size, 2) * 3 - 1.5}
+    model = export(Warp(padding, True), inputs, tmp_path / "warp.onnx")
+    assert "GridSample" not in {node.op_type for node in model.graph.node}
+    expected = Warp(padding, True)(*inputs.values()).numpy()
+    np.testing.assert_allclose(compute(tmp_path / "warp.onnx", inputs)[0], expected, atol=1e-5)
 
 
 def test_a_warp_is_dimmed_in_the_same_step(tmp_path: Path) -> None:

@@ -28,9 +28,11 @@ from avatar_app.networks.faces import (
     FaceFinder,
     LandmarkNet,
 )
+from avatar_app.onnx_export.sampling import deform_warps
+from avatar_app.onnx_export.tuning import drop_unread_constants, gather_constants, replace_nodes
 from avatar_app.text import Text
 
-OPSET = 17
+OPSET = 19
 
 
 class LandmarkGraph(nn.Module):
@@ -80,13 +82,16 @@ def load_average(network: nn.Module, checkpoint: Path) -> dict[str, Any]:
     return saved
 
 
-def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str], side: int) -> None:
-    """Trace a graph and store its weights in half precision.
+def write_onnx(
+    graph: nn.Module, path: Path, input_name: str, outputs: list[str], side: int, batched: bool
+) -> None:
+    """Trace a graph and `finish` its file.
 
-    They are converted back when the file is opened.
+    Args:
+        batched: it takes any number of pictures; else one, which quick warps require.
     """
     example = torch.zeros(1, side, side, 3, dtype=torch.uint8)
-    axes = {name: {0: "batch"} for name in (input_name, *outputs)}
+    axes = {name: {0: "batch"} for name in (input_name, *outputs)} if batched else {}
     with warnings.catch_warnings():
         # The tracing exporter is deprecated, but gives the smaller graph for networks without control flow.
         warnings.simplefilter("ignore")
@@ -100,7 +105,18 @@ def write_onnx(graph: nn.Module, path: Path, input_name: str, outputs: list[str]
             output_names=outputs,
             dynamic_axes=axes,
         )
+    finish(path)
+
+
+def finish(path: Path) -> None:
+    """Rewrite a traced file: quick warps, and weights in half precision.
+
+    They are converted back when the file is opened.
+    """
     model = onnx.load(str(path))
+    gather_constants(model)
+    replace_nodes(model, deform_warps(model))
+    drop_unread_constants(model)
     halve(model.graph)
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, str(path))
@@ -143,8 +159,11 @@ def export(run: Path, output: Path) -> None:
         "crop",
         ["points", "presence"],
         LANDMARK_SIDE,
+        batched=False,
     )
-    write_onnx(FinderGraph(finder).eval(), output / "finder.onnx", "picture", ["map"], FINDER_SIDE)
+    write_onnx(
+        FinderGraph(finder).eval(), output / "finder.onnx", "picture", ["map"], FINDER_SIDE, batched=True
+    )
     write_description(
         output,
         {
