@@ -37,7 +37,10 @@ class CodeReader(nn.Module):
         self.last = nn.Linear(fourth // 2 * (width // 8) * (height // 8), region.codes)
 
     def forward(self, picture: Tensor, points: Tensor) -> Tensor:
-        seen = torch.cat([picture * 2 - 1, self.sketch(points)], 1)
+        return self.code(torch.cat([picture * 2 - 1, self.sketch(points)], 1))
+
+    def code(self, seen: Tensor) -> Tensor:
+        """Read a code from colours in [-1, 1] and the sketch, as channels."""
         return torch.tanh(self.last(self.tower(seen).flatten(1)))
 
 

@@ -6,7 +6,7 @@ channels at 1/2, 1/4 and 1/8 of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -59,7 +59,7 @@ class Painted(NamedTuple):
 
 
 class Modulation(nn.Module):
-    """Scales and shifts channels by the code."""
+    """Gain and shift of channels, (B, channels, 1, 1) each, from the code."""
 
     def __init__(self, codes: int, channels: int) -> None:
         super().__init__()
@@ -67,10 +67,9 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, maps: Tensor, code: Tensor) -> Tensor:
+    def forward(self, code: Tensor) -> tuple[Tensor, Tensor]:
         gain, shift = self.linear(code)[..., None, None].chunk(2, 1)
-        modulated: Tensor = maps * (1 + gain) + shift
-        return modulated
+        return 1 + gain, shift
 
 
 class RegionEncoder(nn.Module):
@@ -136,20 +135,37 @@ class RegionPainter(RegionEncoder):
             points: (B, 88, 2) landmarks of the pose in the crop.
             code: (B, codes) of the expression.
         """
-        seen = self._seen(moved, points)
+        shifts = [modulation(code) for modulation in self.by_code]
+        parts = torch.sigmoid(self.maps(known, self._seen(moved, points), self.spread(code), shifts))
+        # The critic rewards the fine stripes that a pixel shuffle can draw; blurring removes them.
+        out = self.blur(F.pixel_shuffle(parts, 2))
+        return Painted(out[:, :3], out[:, 3:] * self.rim)
+
+    def maps(
+        self, known: PhotoRegion, seen: Tensor, spread: Tensor, shifts: Sequence[tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        """Return four interleaved pictures before the sigmoid, (B, 16, H / 2, W / 2).
+
+        Args:
+            seen: (B, seen_channels, H / 2, W / 2).
+            spread, shifts: what ``spread`` and ``by_code`` make of the code.
+        """
         half = F.relu(self.stem(seen) + known.half)
         quarter = F.relu(self.down_quarter(half) + known.quarter)
         eighth = F.relu(self.down_eighth(quarter) + known.eighth)
-        spread = self.spread(code).reshape(-1, 8, self.region.height // 8, self.region.width // 8)
+        spread = spread.reshape(-1, 8, self.region.height // 8, self.region.width // 8)
         x = self.middle(torch.cat([eighth, spread], 1))
-        x = x + self.after(self.by_code[0](x, code))
+        x = x + self.after(_shifted(x, *shifts[0]))
         x = self.merge_quarter(torch.cat([_double(self.narrow_quarter(x)), quarter], 1))
-        x = self.by_code[1](x, code)
+        x = _shifted(x, *shifts[1])
         x = self.merge_half(torch.cat([_double(self.narrow_half(x)), half], 1))
-        x = self.by_code[2](x, code)
-        # The critic rewards the fine stripes that a pixel shuffle can draw; blurring removes them.
-        out = self.blur(torch.sigmoid(F.pixel_shuffle(self.paint(x + self.refine(x)), 2)))
-        return Painted(out[:, :3], out[:, 3:] * self.rim)
+        x = _shifted(x, *shifts[2])
+        shown: Tensor = self.paint(x + self.refine(x))
+        return shown
+
+
+def _shifted(maps: Tensor, gain: Tensor, shift: Tensor) -> Tensor:
+    return maps * gain + shift
 
 
 def _double(maps: Tensor) -> Tensor:

@@ -206,8 +206,7 @@ class RegionSketch(nn.Module):
         self.strokes, self.gap = len(region.strokes), len(region.gap[0]) - 1
         self.most = max(map(len, region.strokes)) * BETWEEN - BETWEEN + 1
         self.register_buffer("dots", _dots(region.strokes, self.most), persistent=False)
-        ends = [edge[first : first + self.gap] for first in (0, 1) for edge in region.gap]
-        self.register_buffer("ends", torch.tensor(ends).flatten(), persistent=False)
+        self.register_buffer("ends", torch.tensor(gap_ends(region)), persistent=False)
         self.register_buffer("across", torch.linspace(-1, 1, width), persistent=False)
         self.register_buffer("down", torch.linspace(-1, 1, height), persistent=False)
 
@@ -220,10 +219,14 @@ class RegionSketch(nn.Module):
 
     def opening(self, points: Tensor) -> Tensor:
         """Return how far each pixel lies in the gap, 0 to 1, (B, 1, height, width)."""
-        left, right = points[:, self.ends].reshape(-1, 2, 2, self.gap, 2).unbind(1)
+        return self.between(points[:, self.ends])
+
+    def between(self, ends: Tensor) -> Tensor:
+        """Return the same from the `gap_ends` alone, (B, n, 2)."""
+        left, right = ends.reshape(-1, 2, 2, self.gap, 2).unbind(1)
         width = (right[..., :1] - left[..., :1]).clamp_min(1e-3)
         share = (self.across - left[..., :1]) / width
-        here = ((share >= 0) & (share < 1)).to(points.dtype)
+        here = ((share >= 0) & (share < 1)).to(ends.dtype)
         edges = (here * (left[..., 1:] + share * (right[..., 1:] - left[..., 1:]))).sum(2)
         reached = here.amax(2).prod(1)
         upper, lower = edges[:, :1, None], edges[:, 1:, None]
@@ -243,14 +246,27 @@ def _dots(strokes: tuple[tuple[int, ...], ...], most: int) -> Tensor:
 
     Short strokes repeat their last one.
     """
-    dots = torch.zeros(len(strokes), most, COUNT)
-    for stroke, rows in zip(strokes, dots, strict=True):
-        for index, row in enumerate(rows):
-            step, part = divmod(min(index, (len(stroke) - 1) * BETWEEN), BETWEEN)
-            row[stroke[step]] += 1 - part / BETWEEN
-            if part:
-                row[stroke[step + 1]] += part / BETWEEN
-    return dots.flatten(0, 1)
+    drawn = map(stroke_dots, strokes)
+    return torch.cat([torch.cat([dots, dots[-1:].expand(most - len(dots), -1)]) for dots in drawn])
+
+
+def stroke_dots(stroke: tuple[int, ...]) -> Tensor:
+    """Return (dots, COUNT): landmarks times it are dots along one stroke."""
+    dots = torch.zeros(len(stroke) * BETWEEN - BETWEEN + 1, COUNT)
+    for index, row in enumerate(dots):
+        step, part = divmod(index, BETWEEN)
+        row[stroke[step]] += 1 - part / BETWEEN
+        if part:
+            row[stroke[step + 1]] += part / BETWEEN
+    return dots
+
+
+def gap_ends(region: Region) -> list[int]:
+    """Return the landmarks between which the edges of a region's opening run.
+
+    Left ends of the upper edge's sections, of the lower edge's, then right ends of both.
+    """
+    return [point for ends in (slice(-1), slice(1, None)) for edge in region.gap for point in edge[ends]]
 
 
 @cache

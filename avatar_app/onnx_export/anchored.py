@@ -17,8 +17,6 @@ picture's).
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
@@ -26,11 +24,11 @@ from avatar_app.networks.anchored.body_flow import beyond_face, opened_mouth, wh
 from avatar_app.networks.anchored.dense_motion import DenseMotion, face_scale
 from avatar_app.networks.anchored.generator import AnchoredGenerator
 from avatar_app.networks.anchored.pictures import resize, warp
-from avatar_app.networks.graphs import to_bytes
 from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.painters import FaceRegions
 from avatar_app.onnx_export.layers import PhaseConvolution, interleave_bytes
-from avatar_app.onnx_export.photo import FAINTEST, PhotoFeatures, Sketch, between
+from avatar_app.onnx_export.painters import QuickFace
+from avatar_app.onnx_export.photo import FAINTEST, PhotoFeatures, Sketch
 
 FARTHEST = 60.0
 """Lower limit of anchors' logits, for the same reason; the softmax needs no other guard against overflow."""
@@ -190,6 +188,7 @@ class PhotoRenderer(nn.Module):
         self.calms = generator.matte is not None
         self.motion = FastMotion(generator.dense_motion, self.size // 4, doubled)
         self.regions = generator.regions
+        self.face = None if generator.regions is None else QuickFace(generator.regions)
         self.bottleneck = generator.bottleneck
         self.up_quarter, self.up_half = (
             doubled(generator.up_quarter),
@@ -247,11 +246,10 @@ class PhotoRenderer(nn.Module):
         points = torch.where(torch.isnan(points), torch.zeros_like(points), points)
         painted, alpha, flow = self.layers(photo, points)
         shown = interleave_bytes(painted), interleave_bytes(alpha), self.enlarged(flow)
-        if self.regions is None:
+        if self.face is None:
             return shown
         known = FaceRegions(*photo[-len(FaceRegions._fields) :])
-        face = self.regions(known, partial(between, photo.pixels), flow, points, *code)
-        return *shown, to_bytes(face.mouth), to_bytes(face.eyes), face.frames
+        return *shown, *self.face(known, photo.pixels, flow, points, *code)
 
     def enlarged(self, flow: Tensor) -> Tensor:
         """Convert a flow (1, 2, s, s) to a sampling grid (2, S, S) in pixels of the photo."""

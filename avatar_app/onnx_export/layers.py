@@ -100,6 +100,17 @@ def highest_rows(positions: Tensor, rows: Tensor, height: int) -> Tensor:
     return drawn
 
 
+def weave_bytes(levels: Tensor) -> Tensor:
+    """Weave four interleaved pictures (B, 4 C, h, w) into bytes (B, 2 h, 2 w, C).
+
+    They are in [0, 255], and rounded. Channels are by odd row, odd column and channel.
+    """
+    copies, count, height, width = (int(size) for size in levels.shape)
+    rows = (levels + 0.5).to(torch.uint8).reshape(2 * copies, count // 2, height * width).transpose(1, 2)
+    woven = rows.reshape(copies, 2, height, width * count // 2).transpose(1, 2)
+    return woven.reshape(copies, 2 * height, 2 * width, count // 4)
+
+
 def interleave_bytes(parts: Tensor) -> Tensor:
     """Interleave four pictures (C, 2, 2, h, w) in [0, 1] into bytes (1, 2 h, 2 w, C).
 

@@ -113,8 +113,14 @@ def between(pixels: Tensor, positions: Tensor) -> Tensor:
 
     Colours (1, 3, h, w) in [0, 1]; beyond the sides those of the nearest pixel.
     """
+    colours: Tensor = look_up(pixels, positions.reshape(-1, 2).t()) / 255
+    return colours.reshape(1, 3, positions.shape[1], positions.shape[2])
+
+
+def look_up(pixels: Tensor, positions: Tensor) -> Tensor:
+    """Return the same in [0, 255], (3, N), at positions (2, N)."""
     side = math.isqrt(pixels.shape[0])
-    position = ((positions.reshape(-1, 2).t() + 1) * ((side - 1) / 2)).clamp(0, side - 1)
+    position = ((positions + 1) * ((side - 1) / 2)).clamp(0, side - 1)
     position = torch.where(position >= 0, position, torch.zeros_like(position))  # NaNs
     corner = position.floor()
     x, y = torch.split(position - corner, 1)
@@ -122,8 +128,7 @@ def between(pixels: Tensor, positions: Tensor) -> Tensor:
     found = pixels[(row * side + column)[0].long()].t().float()
     here, right, below, both = torch.split(found, 3)
     upper, lower = here + x * (right - here), below + x * (both - below)
-    colours: Tensor = (upper + y * (lower - upper)) / 255
-    return colours.reshape(1, 3, positions.shape[1], positions.shape[2])
+    return upper + y * (lower - upper)
 
 
 class Sketch(nn.Module):
@@ -149,11 +154,11 @@ class Sketch(nn.Module):
         across, down = torch.split(cells[self.points], 1, 1)
         # A row beyond the edge is drawn as the edge's own row, possibly twice: the highest value counts.
         rows = (torch.round(down) + self.rows).clamp(0, self.side - 1)
-        bells = _bell(rows - down)[:, :, None] * _bell(self.line - across)[:, None]
+        bells = bell(rows - down)[:, :, None] * bell(self.line - across)[:, None]
         places = (rows + self.first_row).long().reshape(-1, 1)
         drawn = highest_rows(places, bells.reshape(-1, self.side), len(SKETCH_GROUPS) * self.side)
         return drawn.reshape(1, len(SKETCH_GROUPS), self.side, self.side)
 
 
-def _bell(distance: Tensor) -> Tensor:
+def bell(distance: Tensor) -> Tensor:
     return torch.exp((-0.5 * distance**2).clamp_min(FAINTEST))

@@ -24,8 +24,8 @@ from avatar_app.onnx_export.sampling import known_shapes
 from avatar_app.onnx_runtime import OnnxSession, open_session
 from avatar_app.text import Text
 
-EXACT = ("/mask/", "/fine/", "/paint/")
-"""Parts of the names of convolutions that stay exact: anchors' weights, flow and blending."""
+EXACT = ("/mask/", "/fine/", "/paint/", "/blur/")
+"""Parts of the names of convolutions that stay exact: anchors' weights, flow, blending and the last blur."""
 
 MOVERS = ("Transpose", "Reshape", "Slice", "Unsqueeze", "Squeeze")
 """Operations that move values without changing them."""

@@ -84,7 +84,10 @@ def test_layers_are_those_of_pytorch(whole: Bundle) -> None:
         made = engine.outputs(avatar, pose)
         for name, wanted in zip((*LAYERS, *REGIONS), expected, strict=True):
             tolerance = 2 if wanted.dtype == torch.uint8 else 0.1 if name == "places" else 1e-5
-            assert np.abs(made[name].astype(float) - wanted.numpy()).max() <= tolerance, name
+            difference = np.abs(made[name].astype(float) - wanted.numpy())
+            if name in ("mouth", "eyes"):  # transparent at their very border, where colours may be any
+                difference = difference[:, 1:-1, 1:-1]
+            assert difference.max() <= tolerance, name
         assert made["painted"].std() > 1
     engine.close()
 

@@ -14,7 +14,6 @@ import sys
 import warnings
 from pathlib import Path
 
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -25,26 +24,26 @@ from avatar_app.landmarks import COUNT
 from avatar_app.networks.expression import ExpressionReader
 from avatar_app.networks.faces import LANDMARK_SIDE
 from avatar_app.networks.painters import FacePainter
+from avatar_app.onnx_export.expression import QuickReader
 from avatar_app.training.checkpoint import load_checkpoint
-from avatar_app.training.faces.export import halve, write_description
+from avatar_app.training.faces.export import finish, write_description
 
 OPSET = 20
 
 
 class ExpressionGraph(nn.Module):
-    """Crops (B, 192, 192, 3) uint8 and landmarks (B, 88, 3) -> code (B, 24).
+    """A crop (1, 192, 192, 3) uint8 and landmarks (1, 88, 3) -> code (1, 24).
 
     Landmarks are in [-1, 1] from edge to edge.
     """
 
     def __init__(self, reader: ExpressionReader) -> None:
         super().__init__()
-        self.reader = reader
+        self.reader = QuickReader(reader)
 
     def forward(self, crop: Tensor, points: Tensor) -> Tensor:
         side = crop.shape[1]
-        picture = crop.permute(0, 3, 1, 2).float() / 255
-        code: Tensor = self.reader(picture, points[..., :2] * (side / (side - 1)))
+        code: Tensor = self.reader(crop, points[..., :2] * (side / (side - 1)))
         return code
 
 
@@ -83,12 +82,8 @@ def write_reader(reader: ExpressionReader, path: Path) -> None:
             dynamo=False,
             input_names=names,
             output_names=["code"],
-            dynamic_axes={name: {0: "batch"} for name in (*names, "code")},
         )
-    model = onnx.load(str(path))
-    halve(model.graph)
-    onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, str(path))
+    finish(path)
 
 
 def main(arguments: list[str] | None = None) -> int:
