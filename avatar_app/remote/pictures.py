@@ -108,10 +108,13 @@ class H264Pictures:
         self._shape: tuple[int, ...] = ()
         self._colours: H264Encoder | None = None
         self._alpha: H264Encoder | None = None
-        self._lock = threading.Lock()  # a session may close while its last picture is still being encoded
+        self._lock = threading.Lock()  # a session may close while its last picture is still being made
+        self._closed = False
 
     def encode(self, layer: Layer, key: bool) -> Encoded:
         with self._lock:
+            if self._closed:
+                raise ValueError("the session has ended")
             return self._encode(layer, key)
 
     def _encode(self, layer: Layer, key: bool) -> Encoded:
@@ -127,6 +130,7 @@ class H264Pictures:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._close()
 
     def _close(self) -> None:

@@ -33,3 +33,11 @@ def test_half_transparent_pixels_stay_as_they_are(codec: str) -> None:
     finally:
         encoder.close()
         decoder.close()
+
+
+def test_a_picture_that_comes_after_the_end_opens_no_encoder() -> None:
+    """It may still be rendered when its session ends."""
+    encoder = open_encoder("h264", 30)
+    encoder.close()
+    with pytest.raises(ValueError, match="ended"):
+        encoder.encode(soft_layer(), True)
