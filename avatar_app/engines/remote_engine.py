@@ -65,7 +65,6 @@ class RemoteEngine:
     """
 
     def __init__(self, bundle: Bundle, pairing: Pairing, codecs: list[str], fps: int = 30) -> None:
-        self._detect = open_session(bundle.file("detect.onnx"), 1) if "detect.onnx" in bundle.hashes else None
         self._pairing = pairing
         self._receiver = PictureReceiver()
         self._asked_at = time.monotonic()
@@ -74,6 +73,9 @@ class RemoteEngine:
         self._link = Link(pairing, hello, self._take)
         try:
             welcome = self._link.wait_for_welcome(WELCOME)
+            # Not earlier: it takes up to seconds, and a call tries an absent server again and again.
+            detector = bundle.file("detect.onnx") if "detect.onnx" in bundle.hashes else None
+            self._detect = open_session(detector, 1) if detector else None
         except Exception:
             self._link.close()
             raise

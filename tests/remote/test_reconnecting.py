@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from avatar_app.engines import remote_engine
+from avatar_app.engines.remote_engine import RemoteEngine
+from avatar_app.errors import DeviceError
+from avatar_app.remote.link import digest_of
+from avatar_app.remote.pairing import Pairing
 from avatar_app.types import Layer
-from tests.remote.serving import Painted, free_port, serving, until
+from tests.remote.serving import TOKEN, Painted, free_port, serving, until
 from tests.remote.test_remote_engine import client, crop, pose
 
 
@@ -68,3 +74,19 @@ def test_a_photo_stops_nobody_elses_pictures() -> None:
         finally:
             for engine in engines:
                 engine.close()
+
+
+def test_a_detector_is_opened_only_for_a_server_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call tries an absent server every few seconds; a large detector takes seconds to open."""
+    opened: list[str] = []
+    monkeypatch.setattr(remote_engine, "WELCOME", 0.5)
+    monkeypatch.setattr(remote_engine, "open_session", lambda path, threads: opened.append(path))
+    bundle: Any = SimpleNamespace(name="lite", hashes={"detect.onnx": "0"}, file=lambda name: name)
+    with pytest.raises(DeviceError, match="cannot be reached"):
+        RemoteEngine(bundle, Pairing("127.0.0.1", free_port(), TOKEN), ["jpeg"])
+    assert not opened
+    monkeypatch.setattr(remote_engine, "digest_of", lambda hashes: digest_of({}))
+    with serving() as pairing:
+        engine = RemoteEngine(bundle, pairing, ["jpeg"])
+        engine.close()
+    assert opened == ["detect.onnx"]
