@@ -32,6 +32,7 @@ from avatar_app.training.adversarial import Critic
 from avatar_app.training.checkpoint import load_checkpoint, save_checkpoint
 from avatar_app.training.config import build
 from avatar_app.training.expression.crops import Batch, CropStore, as_seen, changed, near_opening, to_read
+from avatar_app.training.expression.gaze import with_other_looks
 from avatar_app.training.loop import repeat
 from avatar_app.training.losses import FeatureNetwork, weighted_l1
 from avatar_app.training.schedule import average_into, learning_rate
@@ -106,6 +107,11 @@ class Trainer:
         self.judge = torch.optim.Adam(self.critic.parameters(), 4e-4, betas=(0.5, 0.99))
         self.steps, self.elapsed = 0, 0.0
 
+    def drawn(self, count: int, crossed: bool) -> Batch:
+        """Draw pairs and change them at random."""
+        batch = self.store.draw(count, crossed, self.random)
+        return changed(with_other_looks(batch) if self.region is EYE else batch, self.region)
+
     def painted(self, batch: Batch, code: Tensor) -> tuple[Painted, Tensor]:
         """What the painter makes of a batch, and the crop with it."""
         painter = self.painter
@@ -140,7 +146,7 @@ class Trainer:
         rate = learning_rate(share, self.steps, rate, 0.02 * rate, warmup=WARM)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batch = changed(self.store.draw(recipe.batch, False, self.random), self.region)
+        batch = self.drawn(recipe.batch, False)
         code = self.code(batch)
         code = code + recipe.code_noise * torch.randn_like(code)
         code = code * (torch.rand(len(code), 1) >= recipe.unknown)
@@ -178,7 +184,7 @@ class Trainer:
     def _finish(self, batch: Batch, picture: Tensor, ramp: float) -> dict[str, Tensor]:
         """What critic and crossed pairs add; updates the critic."""
         recipe = self.recipe
-        crossed = changed(self.store.draw(recipe.crossed, True, self.random), self.region)
+        crossed = self.drawn(recipe.crossed, True)
         code, odd = self._crossed_code(crossed)
         _, foreign = self.painted(crossed, code)
         own = self._judged(picture[HALF], batch.points[HALF])
