@@ -128,6 +128,20 @@ def test_teeth_and_eyes_stay_bright_when_skin_becomes_dark(
     assert dark.photo.max() < 0.4
 
 
+def test_a_tongue_is_as_light_on_dark_skin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crops, "OTHER_SKIN", 2.0)
+    monkeypatch.setattr(torch, "rand", torch.ones)
+    opened = _face(MOUTH, 1.0)
+    opening = sketch_of(MOUTH, MOUTH.width, MOUTH.height).opening(opened)
+    red = torch.tensor([0.8, 0.3, 0.35])[:, None, None].expand(1, 3, MOUTH.height, MOUTH.width)
+    dark = crops.with_other_skin(crops.Batch(red, opened, red, opened, red, opened), MOUTH).truth
+    middle = (-torch.nn.functional.max_pool2d(-opening, 11, 1, 5) > 0.99).expand(1, 3, -1, -1)
+    assert middle.sum() > 100
+    assert torch.allclose(dark[middle], red[middle], atol=0.01)
+    outside = (opening < 0.01).expand(1, 3, -1, -1)
+    assert (dark[outside] < 0.7 * red[outside]).all()
+
+
 def _face(region: Region, amount: float) -> torch.Tensor:
     """Landmarks in the region of a face with mouth and lids so far open."""
     points = torch.from_numpy(make_head(lids=0.3 * amount, mouth=0.4 * amount)[None, :, :2] * 0.7).float()

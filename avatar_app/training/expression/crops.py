@@ -126,7 +126,7 @@ def changed(batch: Batch, region: Region) -> Batch:
 
 
 def with_other_skin(batch: Batch, region: Region) -> Batch:
-    """Change the skin of some pairs, but not teeth and eyes.
+    """Change the skin of some pairs, but not eyes and what is inside the mouth.
 
     Darker, warmer or cooler, greyer or redder.
 
@@ -142,7 +142,9 @@ def with_other_skin(batch: Batch, region: Region) -> Batch:
     def skin(picture: Tensor, opening: Tensor) -> Tensor:
         light = picture.mean(1, keepdim=True).clamp_min(1e-3)
         other = (torch.lerp(light, picture, colour) * light**darker * tint).clamp(0, 1)
-        return torch.lerp(picture, other, chosen * (1 - opening * _pale(picture)))
+        kept = opening * _pale(picture)
+        kept = torch.maximum(kept, _deep(opening)) if region is MOUTH else kept
+        return torch.lerp(picture, other, chosen * (1 - kept))
 
     of_photo = _open_share(region, batch.photo_points)
     return replace(
@@ -165,6 +167,12 @@ def _open_share(region: Region, points: Tensor) -> Tensor:
     least, enough = OPEN_GAP
     share: Tensor = (gap - least) / (enough - least)
     return share.clamp(0, 1)[:, None, None, None]
+
+
+def _deep(opening: Tensor) -> Tensor:
+    """Return the opening (B, 1, h, w) without its rim, which may be lip: landmarks are not exact."""
+    inner: Tensor = -F.max_pool2d(-opening, 7, 1, 3)
+    return F.avg_pool2d(inner, 3, 1, 1)
 
 
 def _pale(pictures: Tensor) -> Tensor:

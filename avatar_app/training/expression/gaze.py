@@ -1,7 +1,7 @@
 """Pairs with other looks: the irises of photos and drivers are moved.
 
 In most pairs of one person both look the same way, and a difference is hardly larger than the landmarks'
-errors. A painter that has seen no others leaves a small look out.
+errors; of stills it never is. A painter that has seen no others leaves small looks out.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from avatar_app.networks.grid import coordinate_grid
 from avatar_app.networks.regions import EYE, sketch_of
 from avatar_app.training.expression.crops import Batch
 
-PHOTOS, TRUTHS = 0.5, 0.25
+PHOTOS, TRUTHS = 0.9, 0.3
 """Fractions of pairs whose photo or driver looks elsewhere."""
 
 SPREAD = (0.1, 0.03)
 """Standard deviations of a look, across and down, in widths of the eye."""
 
-CARRIED = (0.3, 0.9)
-"""How much of a pose's look the flow brings into the moved photo, least and most."""
+CARRIED = 0.4
+"""Largest part of a pose's look that the flow brings into the moved photo; into sharp photos nearly none."""
 
 AROUND, GIVE = 1.15, 1.6
 """An iris moves as a whole up to this many of its radii; then the white gives way over this many lengths of
@@ -36,7 +36,7 @@ def with_other_looks(batch: Batch) -> Batch:
     """Move the irises of some photos and drivers, and their landmarks."""
     count = len(batch.photo)
     of_photo, of_truth = (_look(count) * (torch.rand(count, 1) < part) for part in (PHOTOS, TRUTHS))
-    carried = CARRIED[0] + (CARRIED[1] - CARRIED[0]) * torch.rand(count, 1)
+    carried = CARRIED * torch.rand(count, 1)
     in_moved = torch.lerp(of_photo, of_truth, carried)
     landed = _between(batch.photo_points, batch.points, carried)
     return replace(
