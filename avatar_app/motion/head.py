@@ -114,7 +114,7 @@ class Exaggeration:
     pitch: float = 1.0
 
 
-AS_SEEN = Exaggeration(lids=1.25, gaze=1.2, gaze_power=0.7, pitch=1.2)
+AS_SEEN = Exaggeration(lids=1.25, gaze=2.0, gaze_power=1.0, pitch=1.2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,10 +67,10 @@ FARTHEST = 0.17
 MOUTH, RIGHT, EYES = slice(0, 12), slice(12, 18), slice(12, 24)  # not landmarks
 """Slices of the expression code (``networks/expression.py``)."""
 
-SHUT_EYE = (0.46, 0.34, 0.67, 0.68, 0.27, 0.3)
+SHUT_EYE = (0.17, 0.53, 0.35, 0.51, 0.38, 0.28)
 """Code of a shut eye: the mean of four drivers while their eyes are shut."""
 
-OPEN_MOUTH = (-0.03, 0.13, 0.19, -0.85, -0.99, -0.73, 0.55, 0.65, 0.71, 0.96, -0.39, 0.08)
+OPEN_MOUTH = (0.05, 0.1, 0.07, -0.89, -0.99, -0.73, 0.53, 0.67, 0.71, 0.97, -0.38, 0.11)
 """Code of a wide open mouth: the mean of one driver, since others show other teeth."""
 
 
