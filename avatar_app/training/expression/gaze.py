@@ -78,7 +78,8 @@ def _look(count: int) -> Tensor:
 
 def _width(points: Tensor) -> Tensor:
     """Return the eye's width (B, 1)."""
-    return (points[:, RIGHT_EYE_OUTER] - points[:, RIGHT_EYE_INNER]).norm(dim=1, keepdim=True)
+    width: Tensor = (points[:, RIGHT_EYE_OUTER] - points[:, RIGHT_EYE_INNER]).norm(dim=1, keepdim=True)
+    return width
 
 
 def _between(photo: Tensor, pose: Tensor, carried: Tensor) -> Tensor:
