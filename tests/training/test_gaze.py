@@ -20,7 +20,10 @@ SKIN, WHITE, DARK = 0.5, 1.0, 0.0
 
 
 def eye(count: int = 1) -> tuple[Tensor, Tensor]:
-    """Grey skin, a white eye and a black iris (B, 3, h, w), and the landmarks (B, 88, 2) in the crop."""
+    """Grey skin, a white eye and a black iris (B, 3, h, w).
+
+    And the landmarks (B, 88, 2) in the crop.
+    """
     head = torch.from_numpy(make_head()[None, :, :2].astype(np.float32))
     points = region_points(head, frames(EYE, head))
     opening = sketch_of(EYE, *SHAPE[::-1]).opening(points)[0, 0]

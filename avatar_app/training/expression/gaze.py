@@ -51,7 +51,10 @@ def with_other_looks(batch: Batch) -> Batch:
 
 
 def looking(pictures: Tensor, points: Tensor, look: Tensor) -> Tensor:
-    """Move the irises in crops (B, 3, h, w) by looks (B, 2), in widths of the eye; lids stay."""
+    """Move the irises in crops (B, 3, h, w) by looks (B, 2); lids stay.
+
+    Looks are in widths of the eye.
+    """
     height, width = pictures.shape[-2:]
     iris = points[:, RIGHT_IRIS]
     move = (look * _width(points))[:, None, None]
@@ -65,7 +68,10 @@ def looking(pictures: Tensor, points: Tensor, look: Tensor) -> Tensor:
 
 
 def with_look(points: Tensor, look: Tensor) -> Tensor:
-    """Return landmarks (B, 88, 2) with the iris moved by a look (B, 2), in widths of the eye."""
+    """Return landmarks (B, 88, 2) with the iris moved by a look (B, 2).
+
+    In widths of the eye.
+    """
     points = points.clone()
     points[:, RIGHT_IRIS] += (look * _width(points))[:, None]
     return points
