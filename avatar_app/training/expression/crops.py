@@ -170,7 +170,10 @@ def _open_share(region: Region, points: Tensor) -> Tensor:
 
 
 def _deep(opening: Tensor) -> Tensor:
-    """Return the opening (B, 1, h, w) without its rim, which may be lip: landmarks are not exact."""
+    """Return the opening (B, 1, h, w) without its rim.
+
+    The rim may be lip, since landmarks are not exact.
+    """
     inner: Tensor = -F.max_pool2d(-opening, 7, 1, 3)
     return F.avg_pool2d(inner, 3, 1, 1)
 
