@@ -21,9 +21,6 @@ WIDER = 0.4
 FARTHEST_LOOK = 0.27
 """Largest movement of an iris from its position in the photo, in widths of the eye."""
 
-NOISE = 0.05
-"""Movement of an iris, in widths of the eye, below which it may be noise and gets no larger gain."""
-
 WINK = 0.25, 0.5
 """Difference in opening between the eyes: below the first value both move alike, above the second it is a
 wink.
@@ -51,20 +48,6 @@ def within_eyes(looks: Points, width: float) -> Points:
     """
     far = float(np.linalg.norm(looks)) / max(width, 1e-6)
     return looks if far == 0 else looks * (compress(far, FARTHEST_LOOK) / far)
-
-
-def as_seen(looks: Points, width: float, gain: float, power: float) -> Points:
-    """Return the shift (3,) of the irises with which a picture shows this look.
-
-    Pictures show small looks less than wide ones.
-
-    Args:
-        looks: shift that the driver's landmarks show.
-        width: of an eye, in the unit of ``looks``.
-        gain, power: the shift's length, in widths of the eye, becomes ``gain`` times its power.
-    """
-    far = max(float(np.linalg.norm(looks)) / max(width, 1e-6), NOISE)
-    return np.asarray(gain * far ** (power - 1) * looks)
 
 
 def lid_gaps(face: Points) -> Points:

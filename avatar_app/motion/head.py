@@ -32,7 +32,6 @@ from avatar_app.landmarks import (
 )
 from avatar_app.motion.eyes import (
     CORNERS,
-    as_seen,
     compress,
     exaggerated,
     lid_gaps,
@@ -99,22 +98,21 @@ class Exaggeration:
     """Gains on landmarks that let the picture move as much as the driver.
 
     Landmarks of shut lids still have a fifth of the open gap between them. The landmark network measures four
-    fifths of the irises' motion, of which pictures show a third in small looks and two thirds in wide ones.
-    They show four fifths of nods (docs/benchmarks/history.md).
+    fifths of the irises' motion, of which pictures show six tenths. They show four fifths of nods
+    (docs/benchmarks/history.md).
 
     Attributes:
         lids: gain on closing lids.
-        gaze, gaze_power: as in `eyes.as_seen`.
+        gaze: gain on the movement of irises.
         pitch: gain on nods.
     """
 
     lids: float = 1.0
     gaze: float = 1.0
-    gaze_power: float = 1.0
     pitch: float = 1.0
 
 
-AS_SEEN = Exaggeration(lids=1.25, gaze=2.0, gaze_power=1.0, pitch=1.2)
+AS_SEEN = Exaggeration(lids=1.25, gaze=2.0, pitch=1.2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +273,7 @@ class HeadTransfer:
         at_rest = motion.undo(driver)
         expression = (at_rest - self._neutral) @ self._between.T * self._size
         gains = self._exaggeration
-        looks = as_seen(expression[IRISES].mean(0), self._eye_width, gains.gaze, gains.gaze_power)
+        looks = gains.gaze * expression[IRISES].mean(0)
         looks = within_eyes(self._strength.gaze * looks, self._eye_width)
         face = self._photo + self._strength.expression * expression
         face[IRISES] = (

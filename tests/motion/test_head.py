@@ -14,6 +14,7 @@ from avatar_app.motion import eyes, head
 from avatar_app.motion import mouth as jaw
 from avatar_app.motion.eyes import compress
 from avatar_app.motion.head import (
+    AS_SEEN,
     Exaggeration,
     HeadTransfer,
     Limits,
@@ -354,10 +355,13 @@ def test_both_eyes_look_where_the_mean_of_the_drivers_looks() -> None:
 
 
 def test_small_looks_are_widened_more_than_wide_ones_but_noise_is_not() -> None:
-    wide, small, least, less = (
-        np.linalg.norm(eyes.as_seen(np.array([far, 0, 0]), 1.0, 1.2, 0.7)) / far
-        for far in (0.2, 0.1, eyes.NOISE, eyes.NOISE / 10)
-    )
+    photo, gains = make_head(), []
+    for far in np.array([0.2, 0.1, 0.05, 0.005]) * np.linalg.norm(photo[39] - photo[36]):
+        driver = make_head()
+        driver[68:78, 0] += far
+        moved = HeadTransfer(photo, make_head(), exaggeration=AS_SEEN)(driver) - photo
+        gains.append(moved[68:78, 0].mean() / far)
+    wide, small, least, less = gains
     assert 1 < wide < small < least
     assert less == pytest.approx(least)
 
