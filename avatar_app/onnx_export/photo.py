@@ -154,11 +154,22 @@ class Sketch(nn.Module):
         across, down = torch.split(cells[self.points], 1, 1)
         # A row beyond the edge is drawn as the edge's own row, possibly twice: the highest value counts.
         rows = (torch.round(down) + self.rows).clamp(0, self.side - 1)
-        bells = bell(rows - down)[:, :, None] * bell(self.line - across)[:, None]
-        places = (rows + self.first_row).long().reshape(-1, 1)
-        drawn = highest_rows(places, bells.reshape(-1, self.side), len(SKETCH_GROUPS) * self.side)
+        drawn = stamped(rows, down, self.line - across, self.first_row, len(SKETCH_GROUPS) * self.side)
         return drawn.reshape(1, len(SKETCH_GROUPS), self.side, self.side)
 
 
-def bell(distance: Tensor) -> Tensor:
+def stamped(rows: Tensor, down: Tensor, aside: Tensor, first_row: Tensor, height: int) -> Tensor:
+    """Draw each of N dots into some rows of stacked sketches, (height, width).
+
+    Args:
+        rows: (N, n) numbers of the rows within the dot's own sketch.
+        down: (N, 1) the dot's place among them; aside: (N, width) distances to it.
+        first_row: (N, 1) of its sketch.
+    """
+    bells = _bell(rows - down)[:, :, None] * _bell(aside)[:, None]
+    places = (rows + first_row).long().reshape(-1, 1)
+    return highest_rows(places, bells.reshape(-1, aside.shape[1]), height)
+
+
+def _bell(distance: Tensor) -> Tensor:
     return torch.exp((-0.5 * distance**2).clamp_min(FAINTEST))

@@ -24,8 +24,7 @@ from avatar_app.networks.regions import (
     gap_ends,
     stroke_dots,
 )
-from avatar_app.onnx_export.layers import highest_rows
-from avatar_app.onnx_export.photo import REACH, bell
+from avatar_app.onnx_export.photo import REACH, stamped
 
 REGIONS = (MOUTH, EYE, EYE)
 
@@ -121,14 +120,12 @@ class Stamps(nn.Module):
         self.register_buffer("cells", torch.tensor([width - 1, height - 1]) / 2, persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
-        copies, strokes, height, width = self.size
+        copies, strokes, height, _ = self.size
         dots, ends = torch.split(points, self.counts, 1)
         across, down = torch.split(((dots + 1) * self.cells).reshape(-1, 2), 1, 1)
         rows = (torch.round(down) + self.rows).clamp(0, height - 1)
         rows = torch.where(rows >= 0, rows, torch.zeros_like(rows))  # NaNs
-        bells = bell(rows - down)[:, :, None] * bell(self.line - across)[:, None]
-        places = (rows + self.first_row).long().reshape(-1, 1)
-        drawn = highest_rows(places, bells.reshape(-1, width), copies * strokes * height)
+        drawn = stamped(rows, down, self.line - across, self.first_row, copies * strokes * height)
         return torch.cat([drawn.reshape(self.size), self.opened.between(ends)], 1)
 
 
