@@ -1,10 +1,8 @@
 """Painters of mouth and eyes in the order that is fastest on processors.
 
-The same as `networks.painters`:
-
-- all that depends on the code alone is one matrix product; - the photo is looked up for all regions at once,
-in the order that the networks read; - the last layers work on four interleaved pictures, which one
-convolution blurs, and weave them as bytes.
+The same as `networks.painters`. All that depends on the code alone is one matrix product. The photo is looked
+up for all regions at once, in the order that the networks read. The last layers work on four interleaved
+pictures, which one convolution blurs, and weave them as bytes.
 
 Shapes: without batch unless it says (B, ...).
 """
